@@ -10,13 +10,17 @@ export function watchVotes(list, tally) {
   const known = new Set();
   let isFirst = true;
   let isRefused = false;
+  let latest = 0;
   async function look() {
     if (document.hidden) return;
+    const mine = ++latest;
     try {
-      show(await request("GET", "/feedback?limit=100&key=user_score"));
+      const found = await request("GET", "/feedback?limit=100&key=user_score");
+      if (mine !== latest) return; // a later request, perhaps with another key, decides
+      show(found);
       isRefused = false;
     } catch (error) {
-      if (!isAboutKey(error)) return; // the server is unreachable for a moment: keep what is shown
+      if (mine !== latest || !isAboutKey(error)) return; // unreachable for a moment: keep what is shown
       isRefused = true;
       tally.textContent = "What people said is shown to those whose API key has the scope feedback-read.";
       list.replaceChildren();

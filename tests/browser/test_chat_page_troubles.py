@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.axe import check_accessible
 from tests.browser.chat import JOKE, LOST, QUESTION, THUMBS, ask, runs, stored, streaming, thumb
@@ -142,6 +142,23 @@ def test_missing_conversation_is_reported_and_replaced(server: ServerProcess, vi
         expect(page.get_by_role("alert")).to_have_text("This conversation is not there any more.")
         ask(page, QUESTION)
         expect(page.locator(".answer")).to_have_text(JOKE)
+
+
+def test_late_refusal_hides_no_newer_feedback(server: ServerProcess, visit: Visit) -> None:
+    held: list[Route] = []
+    with visit(server.url, script=True, complaints=("403",)) as page:
+        tally = page.locator("#tally")
+        expect(tally).not_to_be_empty()
+        shown = tally.inner_text()
+        page.route("**/feedback?*", lambda route: held.append(route) if not held else route.continue_())
+        for _ in range(2):
+            with page.expect_request("**/feedback?*"):
+                page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        page.wait_for_timeout(500)  # the second request is answered
+        with page.expect_response(lambda response: response.status == 403):
+            held[0].fulfill(status=403, json={"detail": "The API key needs the scope feedback-read"})
+        page.wait_for_timeout(200)
+        expect(tally).to_have_text(shown)
 
 
 def test_server_key_is_stored_for_the_tab(tmp_path: Path, visit: Visit) -> None:
